@@ -43,17 +43,14 @@ class API:
         Raises:
             CloudError: there is no such answer.
         """
-
-        def attempt(*, last: bool) -> T | None:
+        tries_left = 2
+        while True:
             proof = self.credentials.proof(operation, deadline)
-            call = Call(operation, "GET", self._endpoint + path, params=params, auth=proof.auth, secrets=proof.secrets)
+            call = Call(operation, "GET", self._endpoint + path, params, auth=proof.auth, secrets=proof.secrets)
             try:
                 with self.credentials.trial(operation, proof, deadline):
                     return self._client.call(call, read, deadline, allowance)
             except CallRefused as refusal:
-                if refusal.status != _UNAUTHORIZED or last or not self.credentials.rejected(proof, refusal):
+                tries_left -= 1
+                if refusal.status != _UNAUTHORIZED or not tries_left or not self.credentials.rejected(proof):
                     raise
-                return None
-
-        answer = attempt(last=False)
-        return answer if answer is not None else attempt(last=True)  # type: ignore[return-value]

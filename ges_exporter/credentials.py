@@ -1,36 +1,30 @@
-"""How a request proves who sends it: IAM token, AK/SK signature, ECS agency.
+"""How a request proves who sends it: by an IAM token or by an AK/SK signature. Agencies have a room of their own.
 
-Each kind hands out a `Proof`: what to add to a request, and what to tell when the cloud rejects it.
+Each kind hands out a `Proof`: what to add to a request, and what of it must not be shown.
 """
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import msgspec
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
 from ges_exporter.clock import SYSTEM_CLOCK, Clock, Deadline
-from ges_exporter.envelope import WrongShapeError, text_in
-from ges_exporter.errors import CallRefused, CredentialsUnusable, DeadlineExceeded
-from ges_exporter.http_client import Allowance, Answer, Call, Fields, HTTPClient
+from ges_exporter.envelope import Fields, WrongShapeError, text_in
+from ges_exporter.errors import CallRefused, CredentialsUnusable
+from ges_exporter.http_client import Allowance, Answer, Call, HTTPClient
+from ges_exporter.lease import Lease, moment
 from ges_exporter.refusals import Refusals
 from ges_exporter.secret import Secret
 from ges_exporter.signing import SignatureAuth
 
 CREATE_TOKEN = "create_token"  # noqa: S105  # the name of an operation
-ECS_CREDENTIALS = "ecs_credentials"
-METADATA_ENDPOINT = "http://169.254.169.254"
 
-_RENEW_BEFORE_END = 5 * 60.0
-_SHORTEST_USE = 60.0  # of a token that ends sooner than it should be renewed: else each request would fetch one
-_REFUSALS = frozenset({401, 403})
-_NO_METADATA_TOKEN = frozenset({404, 405, 503})
-_METADATA_TOKEN_SECONDS = "21600"  # noqa: S105  # a time, in seconds
+_LOGIN_REFUSED = frozenset({401, 403})
+_SIGNATURE_REFUSED = 401  # 403 is about permissions, not about the key
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +34,12 @@ class Proof:
     Attributes:
         auth: adds it to the request.
         secrets: what of it must not be shown.
+        source: what it was made from, for a kind of credentials that wants to know it again.
     """
 
     auth: AuthBase
     secrets: tuple[str, ...] = field(repr=False)
+    source: object = field(default=None, repr=False)
 
 
 class Credentials(ABC):
@@ -57,7 +53,7 @@ class Credentials(ABC):
             CloudError: there is none, or not in time.
         """
 
-    def rejected(self, proof: Proof, refusal: CallRefused) -> bool:  # noqa: ARG002  # some kinds need neither
+    def rejected(self, proof: Proof) -> bool:  # noqa: ARG002  # not every kind needs it
         """Take note that the cloud rejected a proof; return whether another one may do better."""
         return False
 
@@ -75,11 +71,11 @@ class TokenAuth(AuthBase):
     """Adds an IAM token."""
 
     def __init__(self, token: str) -> None:
-        self.token = token
+        self._token = token
 
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
         """Add the header."""
-        r.headers["X-Auth-Token"] = self.token
+        r.headers["X-Auth-Token"] = self._token
         return r
 
 
@@ -93,20 +89,13 @@ class StaticToken(Credentials):
         token = header_value(operation, "the token", self._token)
         return Proof(TokenAuth(token), (token,))
 
-    def rejected(self, proof: Proof, refusal: CallRefused) -> bool:  # noqa: ARG002
+    def rejected(self, proof: Proof) -> bool:
         """Try again where the token's file holds another one by now."""
-        return isinstance(proof.auth, TokenAuth) and proof.auth.token != self._token.read()
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    text: str = field(repr=False)
-    renew_at: float
-    expires_at: float | None
+        return proof.secrets[0] != self._token.read().strip()
 
 
 class Password(Credentials):
-    """A project-scoped token of IAM: fetched once, shared by all threads, renewed before its end and when rejected."""
+    """A project-scoped token of IAM, got with a user's name and password."""
 
     def __init__(
         self,
@@ -127,46 +116,20 @@ class Password(Credentials):
         self._project_id = project_id
         self._client = client
         self._refusals = refusals
-        self._clock = clock
-        self._lock = threading.Lock()  # guards the token; held while one is fetched
-        self._token: _Token | None = None
+        self._token = Lease(self._fetch, clock)
 
     def proof(self, operation: str, deadline: Deadline) -> Proof:
-        token = self._token
-        if token is None or self._clock.wall() >= token.renew_at:
-            token = self._renew(operation, deadline)
-        return Proof(TokenAuth(token.text), (token.text, self._password.read()))
+        token = self._token.get(operation, deadline)
+        return Proof(TokenAuth(token), (token, self._password.read()))
 
-    def rejected(self, proof: Proof, refusal: CallRefused) -> bool:  # noqa: ARG002
-        """Drop the token, but only if it is still the one that was rejected: another thread may have a new one."""
-        with self._lock:
-            if self._token is not None and isinstance(proof.auth, TokenAuth) and self._token.text == proof.auth.token:
-                self._token = None
+    def rejected(self, proof: Proof) -> bool:
+        self._token.drop(proof.secrets[0])
         return True
 
     def expiry(self) -> float | None:
-        token = self._token
-        return None if token is None else token.expires_at
+        return self._token.ends_at()
 
-    def _renew(self, operation: str, deadline: Deadline) -> _Token:
-        if not self._lock.acquire(timeout=max(0.0, deadline.remaining())):
-            raise DeadlineExceeded(operation, "the time was over while another request was fetching the token")
-        try:
-            now = self._clock.wall()
-            old = self._token
-            if old is not None and now < old.renew_at:
-                return old
-            try:
-                self._token = self._fetch(deadline)
-            except Exception:
-                if old is None or old.expires_at is None or now >= old.expires_at:
-                    raise
-                return old  # it is good for some minutes yet, and there will be other scrapes in these
-            return self._token
-        finally:
-            self._lock.release()
-
-    def _fetch(self, deadline: Deadline) -> _Token:
+    def _fetch(self, deadline: Deadline) -> tuple[str, float | None]:
         password = self._password.read()
         user = {"name": self._username, "password": password, "domain": {"name": self._domain}}
         identity = {"methods": ["password"], "password": {"user": user}}
@@ -181,22 +144,13 @@ class Password(Credentials):
         credentials = ("password", self._endpoint, self._domain, self._username, password)
         with self._refusals.attempt(CREATE_TOKEN, credentials, self._project_id, deadline):
             try:
-                token = self._client.call(call, self._read, deadline, Allowance())
+                token = self._client.call(call, _read_token, deadline, Allowance())
             except CallRefused as refusal:
-                if refusal.status in _REFUSALS:
+                if refusal.status in _LOGIN_REFUSED:
                     self._refusals.refused(credentials, self._project_id, refusal.reason)
                 raise
             self._refusals.accepted(credentials)
             return token
-
-    def _read(self, answer: Answer) -> _Token:
-        text = answer.headers.get("X-Subject-Token", "")
-        if not _fits_a_header(text):
-            raise WrongShapeError("the answer has no X-Subject-Token")
-        now = self._clock.wall()
-        expires_at = _moment_in(answer.fields.get("token"))
-        renew_at = float("inf") if expires_at is None else max(expires_at - _RENEW_BEFORE_END, now + _SHORTEST_USE)
-        return _Token(text, renew_at, expires_at)
 
 
 class AccessKey(Credentials):
@@ -238,114 +192,10 @@ class AccessKey(Credentials):
             try:
                 yield
             except CallRefused as refusal:
-                if refusal.status == 401:  # noqa: PLR2004  # 403 is about permissions, not about the key
+                if refusal.status == _SIGNATURE_REFUSED:
                     self._refusals.refused(credentials, self._project_id, refusal.reason)
                 raise
             self._refusals.accepted(credentials)
-
-
-class _TemporaryKey(msgspec.Struct, frozen=True):
-    """Keys as the metadata service of an ECS tells them."""
-
-    access: str
-    secret: str
-    securitytoken: str
-    expires_at: str
-
-    def __repr__(self) -> str:
-        return "_TemporaryKey(***)"
-
-
-class ECSAgency(Credentials):
-    """Temporary keys of the agency that this ECS was given, from its metadata service."""
-
-    def __init__(
-        self,
-        *,
-        project_id: str,
-        client: HTTPClient,
-        endpoint: str = METADATA_ENDPOINT,
-        clock: Clock = SYSTEM_CLOCK,
-    ) -> None:
-        self._project_id = project_id
-        self._client = client
-        self._endpoint = endpoint
-        self._clock = clock
-        self._lock = threading.Lock()  # guards the key; held while one is fetched
-        self._key: _TemporaryKey | None = None
-        self._renew_at = 0.0
-
-    def proof(self, operation: str, deadline: Deadline) -> Proof:
-        key = self._current(operation, deadline)
-        auth = SignatureAuth(
-            key.access,
-            key.secret,
-            project_id=self._project_id,
-            now=self._clock.wall(),
-            security_token=key.securitytoken,
-        )
-        return Proof(auth, (key.secret, key.securitytoken))
-
-    def rejected(self, proof: Proof, refusal: CallRefused) -> bool:  # noqa: ARG002
-        """Drop the key, but only if it is still the one that was rejected."""
-        with self._lock:
-            if self._key is not None and self._key.secret == proof.secrets[0]:
-                self._key = None
-        return True
-
-    def expiry(self) -> float | None:
-        key = self._key
-        return None if key is None else _moment(key.expires_at)
-
-    def _current(self, operation: str, deadline: Deadline) -> _TemporaryKey:
-        if not self._lock.acquire(timeout=max(0.0, deadline.remaining())):
-            raise DeadlineExceeded(operation, "the time was over while another request was fetching the agency's keys")
-        try:
-            now = self._clock.wall()
-            old = self._key
-            if old is not None and now < self._renew_at:
-                return old
-            try:
-                key = self._fetch(deadline)
-            except Exception:
-                if old is None or now >= (_moment(old.expires_at) or 0.0):
-                    raise
-                return old
-            ends = _moment(key.expires_at)
-            self._renew_at = now + _SHORTEST_USE if ends is None else max(ends - _RENEW_BEFORE_END, now + _SHORTEST_USE)
-            self._key = key
-            return key
-        finally:
-            self._lock.release()
-
-    def _fetch(self, deadline: Deadline) -> _TemporaryKey:
-        headers = {}
-        try:
-            session_token = self._client.call(
-                Call(
-                    ECS_CREDENTIALS,
-                    "PUT",
-                    f"{self._endpoint}/meta-data/latest/api/token",
-                    headers={"X-Metadata-Token-Ttl-Seconds": _METADATA_TOKEN_SECONDS},
-                    plain_text=True,
-                ),
-                lambda answer: answer.body.decode("ascii", "replace").strip(),
-                deadline,
-                Allowance(),
-            )
-            if _fits_a_header(session_token):
-                headers["X-Metadata-Token"] = session_token
-        except CallRefused as refusal:
-            if refusal.status not in _NO_METADATA_TOKEN:
-                raise
-        call = Call(ECS_CREDENTIALS, "GET", f"{self._endpoint}/openstack/latest/securitykey", headers=headers)
-        try:
-            return self._client.call(call, _read_temporary_key, deadline, Allowance())
-        except CallRefused as refusal:
-            if refusal.status != 404:  # noqa: PLR2004  # the metadata service has no keys for this machine
-                raise
-            reason = "this ECS has no agency: create one with GES ReadOnlyAccess and set it in the ECS's details"
-            raise CredentialsUnusable(ECS_CREDENTIALS, reason) from None
 
 
 def header_value(operation: str, name: str, secret: Secret) -> str:
@@ -355,37 +205,22 @@ def header_value(operation: str, name: str, secret: Secret) -> str:
         CredentialsUnusable: it holds what no header can carry; the libraries' own message would show it.
     """
     value = secret.read().strip()
-    if not _fits_a_header(value):
+    if not fits_a_header(value):
         raise CredentialsUnusable(operation, f"{name} is empty or holds characters that no header can carry")
     return value
 
 
-def _fits_a_header(value: str) -> bool:
+def fits_a_header(value: str) -> bool:
+    """Tell whether a header can carry the value as it is."""
     return bool(value) and value.isascii() and value.isprintable() and value == value.strip()
 
 
-def _read_temporary_key(answer: Answer) -> _TemporaryKey:
+def _read_token(answer: Answer) -> tuple[str, float | None]:
+    token = answer.headers.get("X-Subject-Token", "")
+    if not fits_a_header(token):
+        raise WrongShapeError("the answer has no X-Subject-Token")
     try:
-        key = msgspec.json.decode(answer.fields["credential"], type=_TemporaryKey)
-    except (KeyError, msgspec.DecodeError, RecursionError):
-        raise WrongShapeError("the answer holds no credential with access, secret, securitytoken, expires_at") from None
-    if not all(map(_fits_a_header, (key.access, key.secret, key.securitytoken))):
-        raise WrongShapeError("the credential is empty or holds characters that no header can carry")
-    return key
-
-
-def _moment_in(token: msgspec.Raw | None) -> float | None:
-    try:
-        fields = msgspec.json.decode(token or msgspec.Raw(b"{}"), type=Fields)
+        fields = msgspec.json.decode(answer.fields.get("token", msgspec.Raw(b"{}")), type=Fields)
     except (msgspec.DecodeError, RecursionError):
-        return None
-    return _moment(text_in(fields, "expires_at"))
-
-
-def _moment(text: str) -> float | None:
-    """Return seconds since 1970 from "2020-09-05T06:50:44.390000Z"; a time without a zone is UTC."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
+        return token, None
+    return token, moment(text_in(fields, "expires_at"))

@@ -231,16 +231,23 @@ def _understand(call: Call, response: requests.Response, body: bytearray, read: 
 def _refusal(call: Call, response: requests.Response, error: ErrorBody) -> CallRefused:
     status = response.status_code
     redirect = "a redirect, which is not followed" if 300 <= status < 400 else ""  # noqa: PLR2004
+    secrets = (*call.secrets, *_proof_in(response.request))
     header_id = next((response.headers[name] for name in _REQUEST_ID_HEADERS if name in response.headers), "")
     return CallRefused(
         call.operation,
         status,
-        error_code=printable(error.code, call.secrets),
-        error_message=printable(error.message or redirect, call.secrets),
-        request_id=printable(error.request_id or header_id, call.secrets),
+        error_code=printable(error.code, secrets),
+        error_message=printable(error.message or redirect, secrets),
+        request_id=printable(error.request_id or header_id, secrets),
         retry_after=_retry_after(response),
         retryable=status in _NOT_NOW,
     )
+
+
+def _proof_in(request: requests.PreparedRequest) -> tuple[str, ...]:
+    """Return the signature that was sent: a cloud could repeat it in an error."""
+    authorization = request.headers.get("Authorization", "") if request.headers else ""
+    return tuple(authorization.split("Signature=")[1:])
 
 
 def _retry_after(response: requests.Response) -> float | None:

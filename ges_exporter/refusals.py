@@ -3,8 +3,8 @@
 Refused credentials are not tried again for 60 s, doubling to 15 min. What rests is their content, not the project: a
 dozen projects with one key share one rest, and a secret file with new content ends it at once. Until credentials have
 been accepted for the first time they are tried by one thread at a time, so that a dozen projects do not make a dozen
-failures before the first is known. A refusal may also be about one project only, so when a rest is over the project that
-was refused lets the others go first.
+failures before the first is known. A refusal may also be about one project only, so when a rest is over the project
+that was refused lets the others go first.
 """
 
 import hashlib
