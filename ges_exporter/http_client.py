@@ -44,7 +44,7 @@ class Allowance:
     def __init__(self, limit: int = ANSWER_LIMIT) -> None:
         self._left = limit
         self._lock = threading.Lock()
-        self.limit = limit
+        self._limit = limit
 
     def take(self, size: int) -> bool:
         """Take `size` bytes; return False, and take none, where there are not as many left."""
@@ -53,6 +53,20 @@ class Allowance:
                 return False
             self._left -= size
             return True
+
+    def keep(self, operation: str, size: int) -> None:
+        """Take bytes for what was made of an answer, for as long as the listing lasts.
+
+        Raises:
+            AnswerTooLarge: there are not as many left.
+        """
+        if not self.take(size):
+            raise AnswerTooLarge(operation, self.exceeded)
+
+    @property
+    def exceeded(self) -> str:
+        """What to say where there are not as many bytes left."""
+        return f"more than {self._limit // 1024**2} MiB of answers for one listing"
 
     def give_back(self, size: int) -> None:
         """Give back bytes that are held no more."""
@@ -162,8 +176,7 @@ class HTTPClient:
                 try:
                     for chunk in response.raw.stream(_CHUNK, decode_content=True):
                         if not allowance.take(len(chunk)):
-                            limit = allowance.limit // 1024**2
-                            raise AnswerTooLarge(call.operation, f"more than {limit} MiB of answers for one listing")
+                            raise AnswerTooLarge(call.operation, allowance.exceeded)
                         held += len(chunk)
                         body += chunk
                 except (urllib3.exceptions.HTTPError, OSError) as error:

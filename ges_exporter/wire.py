@@ -126,6 +126,31 @@ def _camel_case(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
+class _Resource(msgspec.Struct):
+    type: str
+    available: float | str
+
+
+class _Quotas(msgspec.Struct):
+    resources: list[_Resource]
+
+
+def read_quota(fields: Fields) -> float:
+    """Return how many more backups the quota allows.
+
+    Raises:
+        WrongShapeError: the answer does not say.
+    """
+    try:
+        quotas = msgspec.json.decode(fields.get("quotas", msgspec.Raw(b"null")), type=_Quotas)
+        available = next(float(resource.available) for resource in quotas.resources if resource.type == "backup")
+    except (msgspec.DecodeError, RecursionError, StopIteration, ValueError):
+        raise WrongShapeError("there is no quota of type backup") from None
+    if not math.isfinite(available):
+        raise WrongShapeError("the quota of type backup is not a number")
+    return available
+
+
 def _page_reader(count_key: str, list_key: str, read: Callable[[msgspec.Raw], R]) -> Callable[[Fields], Page[R]]:
     def read_page(fields: Fields) -> Page[R]:
         count = _count(fields, count_key)
