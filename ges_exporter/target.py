@@ -208,10 +208,16 @@ class Target:
     ) -> Listing[R]:
         path = self._wire.path(self.project.project_id, resource)
 
+        kept: list[int] = []
+
         def fetch(offset: int, limit: int) -> Page[R]:
+            if offset == 0:  # a take begins: what the one before it has read is held no more
+                allowance.give_back(sum(kept))
+                kept.clear()
             params = {"offset": str(offset), "limit": str(limit)}
             page = self._api.get(operation, path, params, lambda answer: read_page(answer.fields), deadline, allowance)
             allowance.keep(operation, page.weight)
+            kept.append(page.weight)
             return page
 
         return read_list(
