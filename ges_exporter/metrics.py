@@ -112,7 +112,7 @@ GROUP_GAUGES: tuple[Gauge[GroupSummary], ...] = (
     ),
 )
 
-GRAPH_INFO = Gauge[Coverage](
+GRAPH_INFO: Gauge[Coverage] = Gauge(
     "ges_graph_info",
     "A graph as the list of graphs tells of it, or else the newest record of a backup of it; the value is always 1.",
     lambda _: 1,
@@ -141,7 +141,7 @@ GRAPH_GAUGES: tuple[Gauge[Coverage], ...] = (
     ),
 )
 
-GRAPHS_BY_STATUS = Gauge[int]("ges_graphs", "Graphs in the list of graphs, by the API's status code.", float)
+GRAPHS_BY_STATUS: Gauge[int] = Gauge("ges_graphs", "Graphs in the list of graphs, by the API's status code.", float)
 
 
 def _of_summary(value: Callable[[Summary], float]) -> Callable[[Snapshot], float | None]:

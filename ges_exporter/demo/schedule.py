@@ -64,16 +64,12 @@ def attempts(character: Character, seed: int, started: int, now: float) -> list[
         character: The graph.
         seed: As for `history`.
         started: Unix seconds.
-        now: Unix seconds.
+        now: Unix seconds, not before `started`.
 
     Returns:
         Those that run, the newest successes and the newest failures. The rest is rotated away.
     """
-    begun = [
-        attempt
-        for attempt in (*_daily(character, seed, started), *_watched(character, seed, started, now))
-        if attempt.start <= now
-    ]
+    begun = [*_daily(character, seed, started), *_watched(character, seed, started, now)]
     finished = [attempt for attempt in begun if not attempt.runs(now)]
     successes = [attempt for attempt in finished if not attempt.fails]
     failures = [attempt for attempt in finished if attempt.fails]
