@@ -31,27 +31,24 @@ def listen(address: str) -> socket.socket:
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535 or (":" in host and not bracketed):  # noqa: PLR2004
         raise ExporterError(f"--web.listen-address: {address} is no address: should be one such as :10437")
     host = host.strip("[]")
-    try:
-        if not host and socket.has_dualstack_ipv6():
-            listening = socket.create_server(
-                ("", int(port)), family=socket.AF_INET6, backlog=_BACKLOG, dualstack_ipv6=True
-            )
-        else:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            listening = socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        if not host and error.errno is not None and socket.has_dualstack_ipv6():
-            return _listen_on_ipv4(address, int(port))
-        raise ExporterError(f"--web.listen-address: cannot listen on {address}: {error.strerror or error}") from None
-    return listening
+    families = [socket.AF_INET6 if ":" in host else socket.AF_INET]
+    if not host and socket.has_dualstack_ipv6():
+        families = [socket.AF_INET6, socket.AF_INET]  # the second for a machine whose kernel alone knows IPv6
+    problem: OSError | None = None
+    for family in families:
+        try:
+            return _listen(family, host, int(port))
+        except OSError as error:
+            problem = error
+    reason = problem.strerror if problem is not None else "no address"
+    raise ExporterError(f"--web.listen-address: cannot listen on {address}: {reason}") from None
 
 
-def _listen_on_ipv4(address: str, port: int) -> socket.socket:
-    """Listen where the kernel knows IPv6 and the machine has none of it."""
-    try:
-        return socket.create_server(("", port), backlog=_BACKLOG)
-    except OSError as error:
-        raise ExporterError(f"--web.listen-address: cannot listen on {address}: {error.strerror or error}") from None
+def _listen(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    both = family == socket.AF_INET6 and not host
+    listening = socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
+    # asyncio turns Nagle's delay off only on sockets that say they are TCP, which create_server's do not.
+    return socket.socket(listening.family, listening.type, socket.IPPROTO_TCP, fileno=listening.detach())
 
 
 def serve(exporter: Exporter, listening: socket.socket) -> None:

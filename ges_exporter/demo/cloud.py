@@ -54,7 +54,8 @@ class MadeUpCloud:
         metadata_sessions: Whether the metadata service gives session tokens, and wants them.
         agency: Whether the machine that asks the metadata service has an agency.
         backups: In place of the history's: the backups of a project at a time, with the keys of v1.0.
-        graphs: Likewise the graphs. What these two give is served as it is, with keys in snake_case in v2.
+        graphs: Likewise the graphs. What these two give is served as it is, with keys in snake_case in v2. They
+            are called in the server's thread at each request and must not wait for anything.
     """
 
     def __init__(
@@ -104,7 +105,9 @@ class MadeUpCloud:
             )
         )
         # Listening before the thread runs: whoever has the address can connect at once.
-        listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+        listening = socket.create_server(("127.0.0.1", port), backlog=1024)
+        # asyncio turns Nagle's delay off only on sockets that say they are TCP, which create_server's do not.
+        listener = socket.socket(listening.family, listening.type, socket.IPPROTO_TCP, fileno=listening.detach())
         self._url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self._server = uvicorn.Server(
             uvicorn.Config(

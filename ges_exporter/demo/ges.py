@@ -101,37 +101,35 @@ class Ges:
         return self._history(seed, options.started, int(options.clock()))
 
     def _backups(self, request: Request, version: Version) -> Record:
-        project_id = request.path_params["project_id"]
-        records: Sequence[Any]
-        shape: Shape
-        if self._options.backups is None:
-            records, shape = self._world(project_id).backups, self._backup_shape(version)
-        else:
-            records, shape = self._options.backups(project_id, self._options.clock()), _given_shape(version)
+        records, shape = self._all_backups(request.path_params["project_id"], version)
         count, items = ("backup_count", "backup_list") if version == "v2" else ("backupCount", "backupList")
         return {count: len(records), items: self._page(request, version, records, shape)}
 
-    def _backup_shape(self, version: Version) -> Shape:
-        if version == "v2":
-            return lambda backup: wire.snake_case(wire.backup(backup))
-        key = self._options.graph_name_key
-        return lambda backup: wire.backup(backup, graph_name_key=key)
-
     def _graphs(self, request: Request, version: Version) -> Record:
-        project_id = request.path_params["project_id"]
-        records: Sequence[Any]
-        shape: Shape
-        if self._options.graphs is None:
-            records = self._world(project_id).graphs
-            shape = _graph_v2 if version == "v2" else wire.graph
-        else:
-            records, shape = self._options.graphs(project_id, self._options.clock()), _given_shape(version)
+        records, shape = self._all_graphs(request.path_params["project_id"], version)
         count = "graph_count" if version == "v2" else "graphCount"
         return {count: len(records), "graphs": self._page(request, version, records, shape)}
 
-    def _quotas(self, request: Request, _version: Version) -> Record:
-        world = self._world(request.path_params["project_id"])
-        return wire.quotas(len(world.graphs), len(world.backups))
+    def _quotas(self, request: Request, version: Version) -> Record:
+        project_id = request.path_params["project_id"]
+        graphs, _ = self._all_graphs(project_id, version)
+        backups, _ = self._all_backups(project_id, version)
+        return wire.quotas(len(graphs), len(backups))
+
+    def _all_backups(self, project_id: str, version: Version) -> tuple[Sequence[Any], Shape]:
+        """Every backup, and what writes one of them down."""
+        given = self._options.backups
+        if given is not None:
+            return given(project_id, self._options.clock()), _given_shape(version)
+        key = self._options.graph_name_key
+        shape: Shape = _backup_v2 if version == "v2" else lambda backup: wire.backup(backup, graph_name_key=key)
+        return self._world(project_id).backups, shape
+
+    def _all_graphs(self, project_id: str, version: Version) -> tuple[Sequence[Any], Shape]:
+        given = self._options.graphs
+        if given is not None:
+            return given(project_id, self._options.clock()), _given_shape(version)
+        return self._world(project_id).graphs, _graph_v2 if version == "v2" else wire.graph
 
     def _page(self, request: Request, version: Version, records: Sequence[Any], shape: Shape) -> list[Record]:
         offset = _number(request, "offset", 0, least=0, version=version)
@@ -156,6 +154,10 @@ def _number(request: Request, name: str, default: int, *, least: int, version: V
 
 def _given_shape(version: Version) -> Shape:
     return wire.snake_case if version == "v2" else lambda record: record
+
+
+def _backup_v2(backup: Any) -> Record:
+    return wire.snake_case(wire.backup(backup))
 
 
 def _graph_v2(graph: Any) -> Record:
