@@ -17,6 +17,7 @@ from ges_exporter.config import Config, Project, Scrape
 from ges_exporter.config_auth import PasswordAuth
 from ges_exporter.demo import accounts
 from ges_exporter.exposition import expose
+from ges_exporter.memory import give_back_what_is_freed
 from ges_exporter.metrics import project_families
 from ges_exporter.scrape import Scraper
 from ges_exporter.secret import Secret
@@ -99,5 +100,6 @@ def memory(backups: int = 100_000, scrapes: int = 200) -> None:
 
 
 if __name__ == "__main__":
+    give_back_what_is_freed()
     speed()
     memory(scrapes=int(sys.argv[1]) if sys.argv[1:] else 200)

@@ -18,6 +18,7 @@ from ges_exporter.demo import accounts
 from ges_exporter.demo.cloud import MadeUpCloud
 from ges_exporter.errors import ExporterError
 from ges_exporter.exposition import expose
+from ges_exporter.memory import give_back_what_is_freed
 from ges_exporter.metrics import project_families
 from ges_exporter.scrape import Scraper
 from ges_exporter.secret import Secret
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     flags = _parser().parse_args(arguments)
     logs.configure(flags.log_level, flags.log_format)
+    give_back_what_is_freed()
     try:
         with ExitStack() as until_the_end:
             return _run(flags, until_the_end)

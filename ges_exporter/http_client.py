@@ -12,7 +12,7 @@ from typing import TypeVar, cast
 import requests
 import urllib3
 from requests.auth import AuthBase
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from ges_exporter.clock import SYSTEM_CLOCK, Clock, Deadline
 from ges_exporter.envelope import ErrorBody, Fields, WrongShapeError, envelope, error_in, error_of
@@ -35,6 +35,7 @@ ANSWER_LIMIT = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
 _TRIES = 3
 _NOT_NOW = frozenset({408, 429, 500, 502, 503, 504})
+_BACKOFF = wait_exponential(multiplier=0.1, max=5) + wait_random(0, 0.2)  # seconds
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-Openstack-Request-Id")
 
 
@@ -213,7 +214,7 @@ class HTTPClient:
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, CallRefused) else None
-    return max(asked or 0.0, wait_exponential_jitter(initial=0.1, max=5, jitter=0.2)(state))
+    return max(asked or 0.0, _BACKOFF(state))
 
 
 def _failure(call: Call, error: Exception, deadline: Deadline) -> CloudError:
