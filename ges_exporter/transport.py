@@ -8,6 +8,7 @@ import http.client
 import io
 import socket
 import time
+import zlib
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +149,8 @@ def _words(cause: BaseException) -> str:
         return cause.strerror.lower()
     if isinstance(cause, http.client.IncompleteRead | urllib3.exceptions.IncompleteRead):
         return "the body was cut"
+    if isinstance(cause, zlib.error):
+        return "the body is not what its encoding says"
     return {
         "RemoteDisconnected": "the connection was closed without an answer",
         "BadStatusLine": "the answer is not HTTP",
