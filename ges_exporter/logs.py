@@ -2,9 +2,12 @@
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+
+from ges_exporter.errors import printable
 
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("logfmt", "json")
@@ -19,6 +22,7 @@ def configure(level: str, style: str) -> None:
         level: the least level to write, one of LEVELS.
         style: one of FORMATS.
     """
+    least = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Any] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
@@ -29,18 +33,25 @@ def configure(level: str, style: str) -> None:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
     structlog.configure(
         processors=[*shared, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _without_traceback, renderer],
             foreign_pre_chain=shared,
         )
     )
-    # The libraries speak of connections and headers: only what is wrong with them is of use here.
-    logging.basicConfig(
-        level=max(logging.WARNING, logging.getLevelNamesMapping()[level.upper()]), handlers=[handler], force=True
-    )
+    # The libraries speak of each connection, and of each client that sends nonsense: only their errors are of use here.
+    logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
+
+
+def _without_traceback(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Name an exception instead of showing where it was raised: a traceback is not one line, and shows values."""
+    error = event.pop("exc_info", None)
+    if isinstance(error, tuple) and error[0] is not None:
+        event["error"] = error[0].__name__
+    event["msg"] = printable(event.get("msg", ""))
+    return event

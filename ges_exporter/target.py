@@ -151,8 +151,10 @@ class Target:
             self._diary.note_records(listed.unreadable)
         if graphs.value is not None:
             self._diary.note_graphs(graph.name for graph in graphs.value.items)
-        for what, outcome in (("backups", summary), ("graphs", graphs), ("quotas", quota)):
-            self._diary.note(what, outcome.error)
+        self._diary.note("backups", summary.error)
+        if summary.error is None:  # else what fails beside it is the same trouble, and has been said
+            self._diary.note("graphs", graphs.error)
+            self._diary.note("quotas", quota.error)
         snapshot = self._snapshot(begun, deadline, summary, graphs, quota)
         with self._lock:
             self._last = snapshot

@@ -145,7 +145,10 @@ class _Pages:
             self._rendering = time.monotonic() - begun
             return Response(body, headers=headers)
 
-        return await asyncio.wrap_future(self._scrapes.submit(work))
+        try:
+            return await asyncio.wrap_future(self._scrapes.submit(work))
+        except asyncio.CancelledError:  # the end of the process does not wait for the cloud
+            return PlainTextResponse("ges-exporter is ending\n", 503)
 
 
 def make_app(exporter: Exporter) -> Starlette:

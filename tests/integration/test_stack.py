@@ -69,7 +69,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with ExitStack() as until_the_end:
         hook_port = until_the_end.enter_context(listening(webhook))
         write_configs(folder, ports, hook_port)
-        start = lambda *command: until_the_end.enter_context(running(command))  # noqa: E731
+
+        def start(*command: str) -> "subprocess.Popen[bytes]":
+            return until_the_end.enter_context(running(command))
+
         exporter = start(
             sys.executable, "-m", "ges_exporter", "--demo", f"--web.listen-address=127.0.0.1:{ports['exporter']}"
         )
@@ -206,7 +209,7 @@ class listening:  # noqa: N801  # likewise
                 self.end_headers()
                 webhook.take(body["alerts"])
 
-            def log_message(self, *_: object) -> None:  # type: ignore[override]
+            def log_message(self, *_: object) -> None:
                 """Say nothing."""
 
         self._server = HTTPServer(("127.0.0.1", 0), Handler)
