@@ -158,7 +158,7 @@ def _demo(until_the_end: ExitStack) -> Callable[[], Config]:
         name=None,
         endpoint=cloud.url,
         iam_endpoint=cloud.url,
-        api_version="v1.0",
+        api_version="v2",
         list_graphs=True,
         list_quotas=True,
         ca_file=None,

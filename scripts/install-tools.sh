@@ -2,6 +2,7 @@
 # Installs the programs that tests of the project start, where apt-get and root are at hand.
 # Without them those tests are skipped, so this never fails: it prints what is missing and goes on.
 set -u
+PATH=$PATH:/usr/sbin:/sbin # Debian keeps debootstrap there, where the path of a user may not look
 
 # command:package, for each program that tests look up
 tools='
