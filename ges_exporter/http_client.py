@@ -127,6 +127,7 @@ class HTTPClient:
         pacer: Pacer,
         connections: int = 16,
         ca_file: str | None = None,
+        through_proxy: bool = True,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """Make a client.
@@ -136,9 +137,11 @@ class HTTPClient:
             pacer: says when a request may be sent.
             connections: how many connections to a host stay open.
             ca_file: a bundle of the only CA certificates to trust, or None for the usual ones.
+            through_proxy: whether the environment's proxy and CA bundle are for these calls too.
             clock: tells and passes time.
         """
         self._session = CloudSession(connections)
+        self._session.trust_env = through_proxy
         self._telemetry = telemetry
         self._pacer = pacer
         self._verify: str | None = ca_file  # None leaves the choice to the environment, else to certifi

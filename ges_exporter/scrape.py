@@ -115,9 +115,9 @@ class Scraper:
             )
         if isinstance(auth, StaticTokenAuth):
             return StaticToken(auth.token)
-        return ECSAgency(
-            project_id=project.project_id, client=client, endpoint=self._metadata_endpoint, clock=self._clock
-        )
+        # The metadata service is this machine's own: asked through a proxy, it would tell the keys of the proxy's.
+        own = HTTPClient(telemetry=self._telemetry, pacer=self._pacer, through_proxy=False, clock=self._clock)
+        return ECSAgency(project_id=project.project_id, client=own, endpoint=self._metadata_endpoint, clock=self._clock)
 
 
 def budget(header: str | None, rendering: float, most: float) -> float:
