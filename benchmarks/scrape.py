@@ -29,6 +29,7 @@ CONCURRENCY = 8
 
 @contextmanager
 def cloud(*, backups: int, latency: float) -> Iterator[str]:
+    """Run the made-up cloud; what entering gives is its address."""
     command = [sys.executable, "-m", "ges_exporter.demo", "--latency", str(latency), "--backups", str(backups)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -39,6 +40,7 @@ def cloud(*, backups: int, latency: float) -> Iterator[str]:
 
 
 def scraper(url: str) -> Scraper:
+    """Return a scraper of the made-up cloud at an address."""
     user = accounts.DEMO_USER
     project = Project(
         project_id=accounts.PROJECT_ID,
@@ -57,6 +59,7 @@ def scraper(url: str) -> Scraper:
 
 
 def scrape_once(subject: Scraper, expected: int) -> float:
+    """Scrape as /metrics does; return the seconds it took."""
     begun = time.perf_counter()
     snapshots = subject.collect(300)
     expose(project_families(snapshots))
@@ -74,6 +77,7 @@ def resident() -> float:
 
 
 def speed(pages: int = 100) -> None:
+    """Compare the time for many pages with the least that their latency allows."""
     backups = pages * 100 - 50  # the last page is half full: it takes exactly so many requests
     ideal = math.ceil((pages - 1) / CONCURRENCY + 1) * LATENCY
     with cloud(backups=backups, latency=LATENCY) as url:
@@ -85,6 +89,7 @@ def speed(pages: int = 100) -> None:
 
 
 def memory(backups: int = 100_000, scrapes: int = 200) -> None:
+    """Show what a large listing adds to an idle process, and what many of them do."""
     with cloud(backups=100, latency=0) as url:
         scrape_once(scraper(url), 100)
     idle = resident()

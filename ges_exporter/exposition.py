@@ -32,7 +32,7 @@ def expose(families: Sequence[Metric], accept: str = "", accept_encoding: str = 
     """
     try:
         encode, content_type = exposition.choose_encoder(accept)
-    except ValueError:  # a version that is no version
+    except (TypeError, ValueError):  # a version that is no version
         encode, content_type = exposition.choose_encoder("")
     body = encode(_Families(families))  # all it asks of a collector is collect()
     headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
