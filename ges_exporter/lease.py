@@ -36,6 +36,8 @@ class Lease(Generic[T]):
         self._clock = clock
         self._lock = threading.Lock()  # guards what is held; kept while a new one is fetched
         self._held: _Held[T] | None = None
+        self._fetches = 0  # that have ended
+        self._failure: CloudError | None = None  # of the last fetch; None where it succeeded
 
     def get(self, operation: str, deadline: Deadline) -> T:
         """Return the thing; a new one from five minutes before the end of the last.
@@ -46,9 +48,13 @@ class Lease(Generic[T]):
         held = self._held
         if held is not None and self._clock.wall() < held.renew_at:
             return held.thing
+        fetches = self._fetches
         if not self._lock.acquire(timeout=max(0.0, deadline.remaining())):
             raise DeadlineExceeded(operation, "the time was over while another request was fetching the credentials")
         try:
+            failure = self._failure
+            if self._fetches != fetches and failure is not None and not isinstance(failure, DeadlineExceeded):
+                raise failure  # of the fetch that this thread has waited for: asking again would not help
             return self._renew(deadline)
         finally:
             self._lock.release()
@@ -69,12 +75,16 @@ class Lease(Generic[T]):
         held = self._held
         if held is not None and now < held.renew_at:
             return held.thing
+        self._failure = None
         try:
             thing, ends_at = self._fetch(deadline)
-        except CloudError:
+        except CloudError as error:
+            self._failure = error
             if held is None or held.ends_at is None or now >= held.ends_at:
                 raise
             return held.thing  # it is good for some minutes yet, and there will be other scrapes in these
+        finally:
+            self._fetches += 1
         renew_at = float("inf") if ends_at is None else max(ends_at - _RENEW_BEFORE_END, now + _SHORTEST_USE)
         self._held = _Held(thing, renew_at, ends_at)
         return thing

@@ -1,5 +1,6 @@
 """Tokens, signatures and agencies against the made-up cloud: as few logins as can be, and none too few."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,14 +11,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from ges_exporter.agency import ECSAgency
-from ges_exporter.clock import Clock, Deadline
+from ges_exporter.clock import SYSTEM_CLOCK, Clock, Deadline
 from ges_exporter.config import Config, Project, Scrape
 from ges_exporter.config_auth import AccessKeyAuth, AgencyAuth, PasswordAuth, StaticTokenAuth
 from ges_exporter.credentials import Password
 from ges_exporter.demo.accounts import ACCESS_KEY, DEMO_USER, PROJECT_ID, SECRET_KEY
 from ges_exporter.demo.cloud import MadeUpCloud
-from ges_exporter.errors import CloudError, CredentialsUnusable
+from ges_exporter.errors import CallRefused, CloudError, CredentialsUnusable
 from ges_exporter.http_client import HTTPClient
+from ges_exporter.lease import Lease
 from ges_exporter.pacing import Pacer
 from ges_exporter.refusals import Refusals
 from ges_exporter.scrape import Scraper
@@ -220,3 +222,37 @@ class TestSecretFile:
         assert str(file) in str(logged)
         assert "hidden" not in str(logged)
         assert "hidden" not in repr(secret)
+
+
+def test_those_who_wait_for_a_login_share_its_failure() -> None:
+    waiting = threading.Event()
+    fetches: list[str] = []
+
+    def fetch(_: Deadline) -> tuple[str, float | None]:
+        fetches.append("one")
+        assert waiting.wait(10)
+        raise CallRefused("create_token", 500)
+
+    lease = Lease(fetch, SYSTEM_CLOCK)
+    deadline = Deadline.after(10)
+
+    class Watched:
+        """The lease's lock, which tells when a second thread wants it."""
+
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+
+        def acquire(self, timeout: float) -> bool:
+            if self._lock.locked():
+                waiting.set()
+            return self._lock.acquire(timeout=timeout)
+
+        def release(self) -> None:
+            self._lock.release()
+
+    lease._lock = Watched()  # type: ignore[assignment]
+    with ThreadPoolExecutor(2) as pool:
+        tries = [pool.submit(lease.get, "list_backups", deadline) for _ in range(2)]
+        errors = [attempt.exception() for attempt in tries]
+    assert [type(error) for error in errors] == [CallRefused, CallRefused]
+    assert fetches == ["one"]

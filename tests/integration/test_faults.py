@@ -337,8 +337,9 @@ class TestMatrix:
         series = scrape(scraper)
         assert_blind(series)
         assert value(series, "ges_up", "steady") == 1
-        # the lists of graphs and of backups each ask for a token, as the first to ask got none
-        assert requests_counted(telemetry, TOKEN) == {"201": 1, "connection": 6}
+        # The lists of graphs and of backups both want a token: whichever waits for the other's login shares its
+        # failure; one that came after its end has tried for itself.
+        assert requests_counted(telemetry, TOKEN) in ({"201": 1, "connection": 3}, {"201": 1, "connection": 6})
         cloud.listen()
         assert_recovered(cloud, scraper)
 
