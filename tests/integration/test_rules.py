@@ -201,7 +201,7 @@ def test_the_queries_of_the_runbooks_and_of_the_guide_are_promql(tmp_path: Path)
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     queries = [block.strip() for block in re.findall(r"```promql\n(.+?)```", text, flags=re.DOTALL)]
     assert len(queries) >= len(ALERTS)
-    # A selector between each brace and quote would be many; promtool reads the queries as rules instead.
+    # promtool parses no single query, but it parses rules.
     rules = [{"record": f"query:{number}", "expr": query} for number, query in enumerate(queries)]
     file = tmp_path / "queries.yaml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}), encoding="utf-8")
