@@ -5,10 +5,8 @@ snake_case. Unknown keys are ignored.
 """
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Generic, TypeVar, cast
 
 import msgspec
@@ -16,17 +14,13 @@ import msgspec
 from ges_exporter.backups import Backup
 from ges_exporter.coverage import Graph
 from ges_exporter.envelope import Fields, WrongShapeError, text_in
+from ges_exporter.loose import Number, Text, count_in, created, number, required, start, text, time
 
 R = TypeVar("R")
 S = TypeVar("S", bound=msgspec.Struct)
-Number = int | float | str | None
-Text = str | int | None
 
-_LATEST = 253402300799.0  # the end of the year 9999, in seconds: what lies behind it is no time
 _RECORD_WEIGHT = 256  # what a record of usual texts takes once its repeated ones are shared
 _KEYS_WEIGHT = 512  # how much longer such a record is on the wire
-_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-_LARGEST_COUNT = 2**53  # what lies above it is no count, and no float holds it
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +147,7 @@ def read_quota(fields: Fields) -> float:
 
 def _page_reader(count_key: str, list_key: str, read: Callable[[msgspec.Raw], R]) -> Callable[[Fields], Page[R]]:
     def read_page(fields: Fields) -> Page[R]:
-        count = _count(fields, count_key)
+        count = count_in(fields, count_key)
         raw_items = fields.get(list_key, msgspec.Raw(b"null"))
         try:
             items = msgspec.json.decode(raw_items, type=list[msgspec.Raw] | None)
@@ -194,20 +188,20 @@ def _backup_reader(shape: type[_BackupRecord]) -> Callable[[msgspec.Raw], Backup
         record = decode(item)
         name = record.graph_name or record.graph_name_in_camel_case
         return Backup(
-            id=_required(record.id, "id"),
-            graph_id=shared(_text(record.graph_id)),
-            graph_name=shared(_required(name, "graph_name")),
-            method=shared(_required(record.backup_method, spelling["backup_method"])),
-            arch=shared(_text(record.arch)),
-            status=shared(_required(record.status, "status")),
-            start=_start(record.start_timestamp, spelling["start_timestamp"]),
-            end=_time(record.end_timestamp, spelling["end_timestamp"]),
-            size=_number(record.size, "size"),
-            duration=_number(record.duration, "duration"),
+            id=required(record.id, "id"),
+            graph_id=shared(text(record.graph_id)),
+            graph_name=shared(required(name, "graph_name")),
+            method=shared(required(record.backup_method, spelling["backup_method"])),
+            arch=shared(text(record.arch)),
+            status=shared(required(record.status, "status")),
+            start=start(record.start_timestamp, spelling["start_timestamp"]),
+            end=time(record.end_timestamp, spelling["end_timestamp"]),
+            size=number(record.size, "size"),
+            duration=number(record.duration, "duration"),
             encrypted=record.encrypted is True or str(record.encrypted).lower() == "true",
-            graph_status=shared(_text(record.graph_status)),
-            graph_size_type_index=shared(_text(record.graph_size_type_index)),
-            data_store_version=shared(_text(record.data_store_version)),
+            graph_status=shared(text(record.graph_status)),
+            graph_size_type_index=shared(text(record.graph_size_type_index)),
+            data_store_version=shared(text(record.data_store_version)),
         )
 
     return read
@@ -219,81 +213,17 @@ def _graph_reader(shape: type[_GraphRecord]) -> Callable[[msgspec.Raw], Graph]:
     def read(item: msgspec.Raw) -> Graph:
         record = decode(item)
         return Graph(
-            id=_required(record.id, "id"),
-            name=_required(record.name, "name"),
-            status=_text(record.status),
-            size_type_index=_text(record.graph_size_type_index),
-            data_store_version=_text(record.data_store_version),
-            arch=_text(record.arch),
-            product_type=_text(record.product_type),
-            created=_created(record.created),
+            id=required(record.id, "id"),
+            name=required(record.name, "name"),
+            status=text(record.status),
+            size_type_index=text(record.graph_size_type_index),
+            data_store_version=text(record.data_store_version),
+            arch=text(record.arch),
+            product_type=text(record.product_type),
+            created=created(record.created),
         )
 
     return read
-
-
-def _count(fields: Fields, key: str) -> int:
-    if key not in fields:
-        raise WrongShapeError(f"there is no {key}")
-    try:
-        value = msgspec.json.decode(fields[key], type=int | str | None)
-    except msgspec.DecodeError:
-        value = None
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < len(str(_LARGEST_COUNT)):
-        value = int(value)
-    if not isinstance(value, int) or not 0 <= value <= _LARGEST_COUNT:
-        raise WrongShapeError(f"{key} is not a count")
-    return value
-
-
-def _text(value: Text) -> str:
-    return "" if value is None else str(value)
-
-
-def _required(value: Text, name: str) -> str:
-    text = _text(value)
-    if not text:
-        raise WrongShapeError(f"no {name}")
-    return text
-
-
-def _number(value: Number, name: str) -> float | None:
-    """Return the number, or None where null, "", 0, missing or negative say that nobody knows it."""
-    if value is None or value == "":
-        return None
-    try:
-        number = float(value) if not isinstance(value, str) or _DECIMAL.fullmatch(value) else math.nan
-    except OverflowError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise WrongShapeError(f"{name} is not a number")
-    return number if number > 0 else None
-
-
-def _time(value: Number, name: str) -> float | None:
-    """Return seconds since 1970 from the API's milliseconds, or None where unknown."""
-    milliseconds = _number(value, name)
-    if milliseconds is None:
-        return None
-    if milliseconds / 1000 > _LATEST:
-        raise WrongShapeError(f"{name} is not a time")
-    return milliseconds / 1000
-
-
-def _start(value: Number, name: str) -> float:
-    start = _time(value, name)
-    if start is None:
-        raise WrongShapeError(f"no {name}")
-    return start
-
-
-def _created(value: Text) -> float | None:
-    """Return seconds since 1970 from "2018-07-23T04:09:44" (UTC, no zone written), or None where unknown."""
-    try:
-        moment = datetime.fromisoformat(_text(value))
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 _Shapes = tuple[type[_BackupRecord], type[_GraphRecord]]
