@@ -78,6 +78,8 @@ def cover(
     names: Mapping[str, str],
     graphs: Sequence[Graph] | None,
     expectations: Sequence[Expectation] | None,
+    *,
+    whole: bool = True,
 ) -> list[Coverage]:
     """Join graphs and backups.
 
@@ -86,6 +88,7 @@ def cover(
         names: the name of each graphId that has one.
         graphs: the list of graphs, or None where it could not be had or is not asked for.
         expectations: the rules of the config, the first match wins; None where it has none.
+        whole: whether the list of graphs holds every graph: only then is one that is not in it gone.
 
     Returns:
         The graphs of the list in its order, then those known only from backups.
@@ -100,8 +103,8 @@ def cover(
     ]
     for (_, name), records in sorted(members.items()):
         graph = _from_record(max(records, key=recency), name)
-        # With the list of graphs at hand, a graph that is not in it is gone, whatever its records say.
-        gone = graphs is not None or graph.status == DELETED
+        # With the whole list of graphs at hand, a graph that is not in it is gone, whatever its records say.
+        gone = (graphs is not None and whole) or graph.status == DELETED
         found.append(_judge(graph, records, () if gone else expectations))
     return found
 

@@ -20,7 +20,7 @@ class Diary:
     def __init__(self, project: str, expectations: Sequence[Expectation]) -> None:
         self._log = _log.bind(project=project)
         self._failing: set[str] = set()
-        self._records: frozenset[Unreadable] = frozenset()
+        self._records: dict[str, frozenset[Unreadable]] = {}
         self._unproven_rules = list(expectations)
 
     def note(self, what: str, error: ExporterError | None) -> None:
@@ -33,15 +33,15 @@ class Diary:
             self._failing.add(what)
             self._log.warning(f"{what} cannot be listed", **_details(error))
 
-    def note_records(self, unreadable: Iterable[Unreadable]) -> None:
-        """Name each record that could not be read, once for as long as it is there."""
+    def note_records(self, kind: str, unreadable: Iterable[Unreadable]) -> None:
+        """Name each record of a kind, "backup" or "graph", that cannot be read, once for as long as it is there."""
         records = frozenset(unreadable)
-        new = sorted(records - self._records, key=lambda record: (record.id, record.reason))
-        self._records = records
+        new = sorted(records - self._records.get(kind, frozenset()), key=lambda record: (record.id, record.reason))
+        self._records[kind] = records
         for record in new[:_MOST_RECORDS]:
-            self._log.warning("backup record cannot be read", id=printable(record.id), reason=printable(record.reason))
+            self._log.warning(f"{kind} record cannot be read", id=printable(record.id), reason=printable(record.reason))
         if len(new) > _MOST_RECORDS:
-            self._log.warning("more backup records cannot be read", records=len(new) - _MOST_RECORDS)
+            self._log.warning(f"more {kind} records cannot be read", records=len(new) - _MOST_RECORDS)
 
     def note_graphs(self, names: Iterable[str]) -> None:
         """Name, once, each rule of the config that matches no graph: it is probably a typing mistake."""

@@ -68,9 +68,11 @@ class CloudError(ExporterError):
         reason: what happened, in words.
         code: what the label `code` of ges_exporter_api_requests_total says of it.
         retryable: whether the same call may succeed a moment later.
+        out_of_time: whether it was given up for want of time: with more of it there might have been an answer.
     """
 
     code = ""
+    out_of_time = False
 
     def __init__(self, operation: str, reason: str, *, retryable: bool = False) -> None:
         self.operation = operation
@@ -122,6 +124,7 @@ class DeadlineExceeded(CloudError):
     """The scrape's time was over before the answer was there."""
 
     code = "timeout"
+    out_of_time = True
 
 
 class MalformedAnswer(CloudError):

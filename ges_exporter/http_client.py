@@ -166,7 +166,12 @@ class HTTPClient:
             stop=lambda state: stop_after_attempt(_TRIES)(state) or state.upcoming_sleep >= deadline.remaining(),
             reraise=True,
         )
-        return cast("T", retrying(self._try, call, read, deadline, allowance))
+        try:
+            return cast("T", retrying(self._try, call, read, deadline, allowance))
+        except CloudError as error:
+            if error.retryable and retrying.statistics["attempt_number"] < _TRIES:
+                error.out_of_time = True
+            raise
 
     def _try(self, call: Call, read: Callable[[Answer], T], deadline: Deadline, allowance: Allowance) -> T:
         self._pacer.wait(call.operation, call.url, deadline)

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from ges_exporter.clock import Deadline
 from ges_exporter.crew import Crew
-from ges_exporter.errors import CallRefused, DeadlineExceeded, ListingContradiction
+from ges_exporter.errors import CallRefused, CloudError, DeadlineExceeded, ListingContradiction
 from ges_exporter.wire import Page, Unreadable
 
 TAKES = 3
@@ -76,7 +76,9 @@ def read_list(
             break
         try:
             last = _take(operation, fetch, page_size, concurrency, crew, deadline)
-        except DeadlineExceeded:
+        except CloudError as error:
+            if not error.out_of_time:
+                raise
             break  # the take that was read to its end is served, and says that it is not complete
     return last
 
@@ -132,8 +134,9 @@ class _Take(Generic[R]):
         helpers = [self._enlist(fetch, crew) for _ in range(min(concurrency, most) - 1)]
         self._work(fetch)
         self._wait(helpers, deadline)
-        for start, end in self._gaps:
-            self._walk(fetch, start, end)
+        filled = 0
+        for start, end in self._gaps:  # a page that fills one may be long enough to fill the next
+            filled = self._walk(fetch, max(start, filled), end)
         if not self._ended:
             self._walk(fetch, self._covered, None)
 
@@ -190,11 +193,11 @@ class _Take(Generic[R]):
         while self._early and (offset := min(self._early)) <= max(self._next_merge, self._covered):
             page = self._early.pop(offset)
             is_end = self._merge(offset, page)
-            if len(page.items) < self._step and not is_end:
-                self._gaps.append((offset + len(page.items), offset + self._step))
+            if not is_end and self._covered < offset + self._step:
+                self._gaps.append((self._covered, offset + self._step))
             self._next_merge = max(self._next_merge, offset + self._step)
 
-    def _merge(self, offset: int, page: Page[R]) -> bool:
+    def _merge(self, offset: int, page: Page[R], *, in_gap: bool = False) -> bool:
         """Take in the page's items; return whether the list ends with it."""
         known_before = len(self._known) + len(self._nameless)
         for item in page.items:
@@ -205,19 +208,24 @@ class _Take(Generic[R]):
         self._counts.add(page.count)
         end = offset + len(page.items)
         new = len(self._known) + len(self._nameless) - known_before
-        if page.items and not new and end > self._covered:
+        if page.items and not new and (in_gap or end > self._covered):
             raise ListingContradiction(self._operation, f"the page at offset {offset} only repeats known ids")
         self._covered = max(self._covered, end)
         is_end = not page.items or (len(page.items) < self._step and end >= page.count)
         self._ended = self._ended or is_end
         return is_end
 
-    def _walk(self, fetch: Callable[[int], Page[R]], offset: int, end: int | None) -> None:
-        """Read on page by page: to fill the gap behind a short page, or behind a list longer than it said."""
+    def _walk(self, fetch: Callable[[int], Page[R]], offset: int, end: int | None) -> int:
+        """Read on page by page: to fill the gap behind a short page, or behind a list longer than it said.
+
+        Returns:
+            The offset behind the last item read.
+        """
         while end is None or offset < end:
             page = fetch(offset)
             with self._changed:
-                is_end = self._merge(offset, page)
-            if is_end:
-                return
+                is_end = self._merge(offset, page, in_gap=True)
             offset += len(page.items)
+            if is_end:
+                break
+        return offset

@@ -79,10 +79,10 @@ def start(value: Number, name: str) -> float:
     return moment
 
 
-def created(value: Text) -> float | None:
+def created(value: Number) -> float | None:
     """Return seconds since 1970 from "2018-07-23T04:09:44" (UTC, no zone written), or None where unknown."""
     try:
-        moment = datetime.fromisoformat(text(value))
+        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

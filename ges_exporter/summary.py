@@ -77,7 +77,13 @@ def summarise(
         names.update((graph.id, graph.name) for graph in graphs.items)
     return Summary(
         groups=group(backups.items, names),
-        coverage=cover(backups.items, names, None if graphs is None else graphs.items, expectations),
+        coverage=cover(
+            backups.items,
+            names,
+            None if graphs is None else graphs.items,
+            expectations,
+            whole=graphs is not None and graphs.complete and not graphs.unreadable,
+        ),
         graphs_by_status=None if graphs is None else Counter(graph.status for graph in graphs.items),
         backups=len(backups.items),
         reported=backups.count,

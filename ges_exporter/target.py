@@ -120,9 +120,10 @@ class Target:
                 snapshot = flight.future.result(timeout=max(0.0, deadline.remaining()) + 2 * _GRACE)
             except TimeoutError:
                 reason = "the listing under way did not end in the time there was"
-                error = DeadlineExceeded(LIST_BACKUPS, reason)
-                return self._snapshot(begun, deadline, _Outcome(error=error), _Outcome(error=error), _Outcome())
-            cut_short = isinstance(snapshot.error or snapshot.graphs_error, DeadlineExceeded)
+                late = DeadlineExceeded(LIST_BACKUPS, reason)
+                return self._snapshot(begun, deadline, _Outcome(error=late), _Outcome(error=late), _Outcome())
+            error = snapshot.error or snapshot.graphs_error
+            cut_short = isinstance(error, CloudError) and error.out_of_time
             if not cut_short or flight.deadline.at >= deadline.at or deadline.remaining() <= 0:
                 return snapshot
             flight = self.join(deadline)
@@ -148,8 +149,9 @@ class Target:
         if backups.value is not None:
             listed = backups.value
             summary = _outcome(lambda: summarise(listed, graphs.value, self._expectations))
-            self._diary.note_records(listed.unreadable)
+            self._diary.note_records("backup", listed.unreadable)
         if graphs.value is not None:
+            self._diary.note_records("graph", graphs.value.unreadable)
             self._diary.note_graphs(graph.name for graph in graphs.value.items)
         self._diary.note("backups", summary.error)
         if summary.error is None:  # else what fails beside it is the same trouble, and has been said

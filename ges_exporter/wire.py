@@ -101,7 +101,7 @@ class _GraphRecord(msgspec.Struct):
     data_store_version: Text = None
     arch: Text = None
     product_type: Text = None
-    created: Text = None
+    created: Number = None  # a date and time as text; anything else is unknown
 
 
 def _in_camel_case(shape: type[S], *, but: str = "") -> type[S]:
