@@ -244,7 +244,6 @@ class TestRestart:
         [
             ("config.scrape", "checksum/config"),
             ("secrets.password", "checksum/secrets"),
-            ("webConfig.basic_auth_users", "checksum/secrets"),
         ],
     )
     def test_the_pod_is_replaced_when_what_it_read_at_start_changes(
@@ -289,23 +288,6 @@ class TestMonitoring:
         assert written == dashboard["data"]["ges-backups.json"]
         assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
         assert len(written) < 900_000  # of the 1 MiB that a ConfigMap may hold
-
-    @pytest.mark.parametrize(
-        ("web_config", "scheme"),
-        [({}, "http"), ({"basic_auth_users": {}}, "http"), ({"tls_server_config": {}}, "https")],
-    )
-    def test_probes_and_scrapes_use_the_scheme_that_is_served(
-        self, render: Render, web_config: Values, scheme: str
-    ) -> None:
-        values = changed(example("minimal"), "serviceMonitor.enabled", value=True)
-        manifests = render(changed(values, "webConfig", web_config))
-        probes = {
-            (container(manifests)[probe]["httpGet"]["path"], container(manifests)[probe]["httpGet"]["scheme"])
-            for probe in ("livenessProbe", "readinessProbe")
-        }
-
-        assert {("/-/healthy", scheme.upper()), ("/-/ready", scheme.upper())} == probes
-        assert scheme == one(manifests, "ServiceMonitor")["spec"]["endpoints"][0]["scheme"]
 
 
 class TestSchema:

@@ -24,10 +24,6 @@
 {{- end -}}
 {{- end }}
 
-{{- define "ges-exporter.scheme" -}}
-{{- if hasKey .Values.webConfig "tls_server_config" -}}https{{- else -}}http{{- end -}}
-{{- end }}
-
 {{/* The name is fixed, whatever alias the chart goes by: it becomes Prometheus's job, which every rule asks for. */}}
 {{- define "ges-exporter.selectorLabels" -}}
 app.kubernetes.io/name: ges-exporter
