@@ -133,3 +133,13 @@ def test_a_graph_missing_from_the_list_of_graphs_is_gone_whatever_its_records_sa
 def test_a_graph_never_backed_up_has_no_success_and_is_expected_to_have_one() -> None:
     (found,) = judge(listed=[Graph("g", "n", status="200", size_type_index="1")])
     assert (found.successful, found.last_success, found.max_age) == (0, None, DEFAULT_MAX_AGE)
+
+
+def test_a_graph_missing_from_a_list_that_is_not_whole_still_exists() -> None:
+    [graph] = cover([backup()], {"g1": "orders"}, [], None, whole=False)
+    assert graph.max_age == 48 * 3600
+
+
+def test_a_graph_missing_from_the_whole_list_is_gone() -> None:
+    [graph] = cover([backup()], {"g1": "orders"}, [], None)
+    assert graph.max_age is None

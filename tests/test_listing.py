@@ -211,3 +211,41 @@ class TestRefusedPageSize:
 
         with pytest.raises(CallRefused):
             read(fetch, page_size=20, concurrency=2)
+
+
+class TestTimeIsShort:
+    """A take that was read to its end is served where only time was lacking for another."""
+
+    @staticmethod
+    def failing_retakes(error: CallRefused) -> Fetch:
+        fetched: list[int] = []
+
+        def fetch(offset: int, _: int) -> Page[Backup]:
+            fetched.append(offset)
+            if fetched.count(0) > 1:
+                raise error
+            return Page(3, backups(2) if offset == 0 else [])
+
+        return fetch
+
+    def test_a_retake_given_up_for_want_of_time_leaves_the_take_before_it(self) -> None:
+        refusal = CallRefused("list_backups", 503, retryable=True)
+        refusal.out_of_time = True
+        listing = read(self.failing_retakes(refusal))
+        assert (len(listing.items), listing.complete) == (2, False)
+
+    def test_a_retake_that_is_refused_fails_the_listing(self) -> None:
+        with pytest.raises(CallRefused):
+            read(self.failing_retakes(CallRefused("list_backups", 403)))
+
+
+def test_a_page_that_should_fill_a_gap_and_only_repeats_known_ids_is_a_failure() -> None:
+    items = backups(30)
+
+    def fetch(offset: int, limit: int) -> Page[Backup]:
+        if offset in {10, 15}:
+            return Page(30, items[10:15])
+        return Page(30, items[offset : offset + limit])
+
+    with pytest.raises(ListingContradiction, match="offset 15 only repeats"):
+        read(fetch, concurrency=2)
