@@ -12,7 +12,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -493,6 +493,20 @@ class TestLists:
         series = scrape(scraper_of(cloud, page_size=100))
         assert value(series, "ges_listing_complete") == 1
         assert {ask.limit for ask in cloud.asks(BACKUPS)[1:]} == {10}
+
+    @pytest.mark.parametrize(
+        "row",
+        [row for row in (*TIMEOUTS, *CUTS, *LIES, *STATUSES) if row.operation == BACKUPS],
+        ids=lambda row: row.name,
+    )
+    def test_the_same_fault_of_the_list_of_graphs_leaves_the_backups(self, row: Row, cloud: FaultyCloud) -> None:
+        scraper = scraper_of(cloud, clock=SYSTEM_CLOCK if row in TIMEOUTS else HURRIED)
+        cloud.script = lambda ask: row.script(replace(ask, operation=BACKUPS)) if ask.operation == GRAPHS else None
+        series = scrape(scraper, row.seconds)
+        assert value(series, "ges_graphs_up") == 0
+        assert value(series, "ges_up") == 1
+        assert series["ges_backups", frozenset(GROUP.items())] == 25
+        assert_recovered(cloud, scraper)
 
     def test_a_list_of_graphs_that_hangs_leaves_the_backups(self, cloud: FaultyCloud) -> None:
         scraper = scraper_of(cloud)
