@@ -14,13 +14,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import structlog
+
 from ges_exporter.clock import SYSTEM_CLOCK, Clock, Deadline
 from ges_exporter.errors import CredentialsUnusable
 
 _FIRST_REST = 60.0
 _LONGEST_REST = 15 * 60.0
-_COURTESY = 60.0
+_COURTESY = 60.0  # seconds that the project which was refused leaves to the others when a rest is over
 _TURN = 2.0  # seconds to wait for the verdict on another's try: a cloud that hangs for one must not hold up all
+
+_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -83,11 +87,11 @@ class Refusals:
             record.refused_project = project_id
             record.turned_away.clear()
             record.rests_until = self._clock.monotonic() + rest
-            until = datetime.fromtimestamp(self._clock.wall() + rest, UTC)
+            until = f"{datetime.fromtimestamp(self._clock.wall() + rest, UTC):%Y-%m-%dT%H:%M:%SZ}"
             record.said = (
-                f"{said}; these credentials are not tried again until {until:%Y-%m-%dT%H:%M:%SZ}, "
-                "or until they or the config change"
+                f"{said}; these credentials are not tried again until {until}, or until they or the config change"
             )
+        _log.warning("credentials were refused and rest", until=until, reason=said)
 
     def accepted(self, credentials: tuple[str, ...]) -> None:
         """Note that the cloud took them."""

@@ -13,6 +13,7 @@ amtool:prometheus-alertmanager
 chromium:chromium
 debootstrap:debootstrap
 buildah:buildah
+openssl:openssl
 '
 
 missing=''

@@ -1,4 +1,5 @@
 import pytest
+from structlog.testing import capture_logs
 
 from ges_exporter.clock import Clock, Deadline
 from ges_exporter.errors import CredentialsUnusable
@@ -77,3 +78,9 @@ def test_the_error_says_until_when_and_shows_no_secret(refusals: Refusals, time:
     ):
         pass
     assert "the-secret" not in str(caught.value)
+
+
+def test_the_log_says_until_when(refusals: Refusals) -> None:
+    with capture_logs() as lines:
+        refusals.refused(KEY, "p", "HTTP 401")
+    assert [line["until"] for line in lines] == ["2023-11-14T22:14:20Z"]
