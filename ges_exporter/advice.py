@@ -1,6 +1,13 @@
 """What an operator can do about an error: the part of a message that is not about what happened but about what next."""
 
-from ges_exporter.errors import CallRefused, CloudError, ConnectionFailed, CredentialsUnusable, DeadlineExceeded
+from ges_exporter.errors import (
+    CallRefused,
+    CloudError,
+    ConnectionFailed,
+    CredentialsUnusable,
+    DeadlineExceeded,
+    ExporterError,
+)
 
 _UNAUTHORIZED = 401
 _PERMISSIONS = {
@@ -16,6 +23,12 @@ _BY_STATUS = {
     404: "check the endpoint, the region and api_version",
     429: "lower scrape.max_requests_per_second, or scrape less often",
 }
+
+
+def in_words(error: ExporterError | None) -> str:
+    """Return what happened and what to do about it, on one line; empty where nothing happened."""
+    todo = advice(error) if isinstance(error, CloudError) else ""
+    return f"{error}: {todo}" if todo else str(error or "")
 
 
 def advice(error: CloudError) -> str:

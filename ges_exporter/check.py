@@ -1,7 +1,7 @@
 """--config.check: what an operator would find out at the first scrape, found out before it."""
 
-from ges_exporter.advice import advice
-from ges_exporter.errors import CloudError, ExporterError, printable
+from ges_exporter.advice import in_words
+from ges_exporter.errors import printable
 from ges_exporter.scrape import Scraper
 from ges_exporter.summary import Snapshot
 from ges_exporter.target import Target
@@ -24,16 +24,11 @@ def check(scraper: Scraper) -> tuple[list[str], bool]:
 def _line(target: Target, snapshot: Snapshot) -> str:
     name = printable(target.name)
     if snapshot.summary is None:
-        return f"{name}: failed: {_said(snapshot.error)}"
+        return f"{name}: failed: {in_words(snapshot.error)}"
     seen = [f"{snapshot.summary.reported} backups"]
     if snapshot.lists_graphs and snapshot.summary.graphs_by_status is not None:
         seen.append(f"{sum(snapshot.summary.graphs_by_status.values())} graphs")
     if snapshot.summary.invalid:
         seen.append(f"{snapshot.summary.invalid} records that cannot be read")
     line = f"{name}: {', '.join(seen)}"
-    return line if snapshot.graphs_error is None else f"{line}; failed: {_said(snapshot.graphs_error)}"
-
-
-def _said(error: ExporterError | None) -> str:
-    todo = advice(error) if isinstance(error, CloudError) else ""
-    return f"{error}: {todo}" if todo else str(error)
+    return line if snapshot.graphs_error is None else f"{line}; failed: {in_words(snapshot.graphs_error)}"

@@ -16,9 +16,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from ges_exporter import __version__
-from ges_exporter.advice import advice
+from ges_exporter.advice import in_words
 from ges_exporter.crew import Crew
-from ges_exporter.errors import CloudError, ConfigError
+from ges_exporter.errors import ConfigError
 from ges_exporter.exposition import expose
 from ges_exporter.metrics import project_families
 from ges_exporter.scrape import Scraper, budget
@@ -181,12 +181,7 @@ def _projects(scraper: Scraper) -> list[dict[str, Any]]:
                 "seconds": "" if last is None else f"{last.duration:.2f} s",
                 "backups": "" if last is None or last.summary is None else last.summary.backups,
                 "up": None if last is None else last.summary is not None,
-                "errors": [
-                    f"{error}: {todo}"
-                    if (todo := advice(error) if isinstance(error, CloudError) else "")
-                    else str(error)
-                    for error in dict.fromkeys(errors)
-                ],
+                "errors": list(dict.fromkeys(in_words(error) for error in errors)),
             }
         )
     return rows
